@@ -1,0 +1,193 @@
+"""Every call of the API, in one table: who may make it, what it takes, what it answers.
+
+The gate checks requests by it, the application's routes must match it, and the API document is
+made from it.
+"""
+
+from http_edge import answers, forms
+from http_edge.account_calls import ACCOUNTS
+from http_edge.call import Access, Call
+from http_edge.seating_calls import SEATING
+from schemas import order, ticket
+
+_SALE, _BUYING, _FOLLOWING, _OTHER = (
+    "Selling",
+    "Buying",
+    "Operations",
+    "Others",
+)
+
+CALLS = (
+    *ACCOUNTS,
+    Call(
+        method="GET",
+        path="/v1/tickets",
+        summary="What is on sale, soonest first",
+        tag=_BUYING,
+        access=Access.ANYONE,
+        query=forms.TicketPage(),
+        answer=answers.TicketList,
+    ),
+    Call(
+        method="POST",
+        path="/v1/tickets",
+        summary="Offer a ticket",
+        tag=_SALE,
+        access=Access.USER,
+        body=forms.NewTicket(),
+        command=ticket.CreateTicket,
+    ),
+    Call(
+        method="GET",
+        path="/v1/tickets/{ticket_id}",
+        summary="One ticket; a draft only for its organizer",
+        tag=_BUYING,
+        access=Access.BETTER_WITH_TOKEN,
+        answer=answers.TicketInFull,
+    ),
+    Call(
+        method="PATCH",
+        path="/v1/tickets/{ticket_id}",
+        summary="Change a ticket of mine",
+        tag=_SALE,
+        access=Access.USER,
+        body=forms.TicketEdit(),
+        command=ticket.EditTicket,
+    ),
+    Call(
+        method="GET",
+        path="/v1/tickets/{ticket_id}/orders",
+        summary="The orders of my ticket, newest first",
+        tag=_SALE,
+        access=Access.USER,
+        query=forms.TicketOrderPage(),
+        may_be_forbidden=True,
+        answer=answers.OrganizerOrderList,
+    ),
+    Call(
+        method="POST",
+        path="/v1/tickets/{ticket_id}/cancellation",
+        summary="Call the event off: every order is refunded or cancelled",
+        tag=_SALE,
+        access=Access.USER,
+        body=forms.Nothing(),
+        command=ticket.CancelTicket,
+    ),
+    Call(
+        method="POST",
+        path="/v1/orders/{order_id}/refunds",
+        summary="Give money back for an order of my ticket: an amount, items, or all that is left",
+        tag=_SALE,
+        access=Access.USER,
+        body=forms.NewRefund(),
+        command=order.RequestRefund,
+        key_required=True,
+    ),
+    Call(
+        method="POST",
+        path="/v1/orders",
+        summary="Buy",
+        tag=_BUYING,
+        access=Access.USER,
+        body=forms.NewOrder(),
+        command=order.PlaceOrder,
+        key_required=True,
+    ),
+    Call(
+        method="GET",
+        path="/v1/orders",
+        summary="My orders, newest first",
+        tag=_BUYING,
+        access=Access.USER,
+        query=forms.OrderPage(),
+        answer=answers.OrderList,
+    ),
+    Call(
+        method="GET",
+        path="/v1/orders/{order_id}",
+        summary="One order of mine",
+        tag=_BUYING,
+        access=Access.USER,
+        answer=answers.Order,
+    ),
+    Call(
+        method="GET",
+        path="/v1/orders/{order_id}/payment",
+        summary="What is needed to pay an order, while it can be paid",
+        tag=_BUYING,
+        access=Access.USER,
+        answer=answers.PaymentDetails,
+    ),
+    Call(
+        method="POST",
+        path="/v1/orders/{order_id}/cancellation",
+        summary="Give an order back before it is paid, or a free one",
+        tag=_BUYING,
+        access=Access.USER,
+        body=forms.Nothing(),
+        command=order.CancelOrder,
+    ),
+    *SEATING,
+    Call(
+        method="GET",
+        path="/v1/operations/{operation_id}",
+        summary="What became of a write; `Prefer: wait=10` waits for its end",
+        tag=_FOLLOWING,
+        access=Access.BETTER_WITH_TOKEN,
+        answer=answers.Operation,
+        stream=("step", "end"),
+    ),
+    Call(
+        method="GET",
+        path="/v1/notifications",
+        summary="How my orders change and my writes end, as it happens",
+        tag=_FOLLOWING,
+        access=Access.USER,
+        stream=("order", "operation", "missed"),
+    ),
+    Call(
+        method="POST",
+        path="/webhooks/stripe",
+        summary="What Stripe tells, signed",
+        tag=_OTHER,
+        access=Access.ANYONE,
+        own_body=True,
+    ),
+    Call(
+        method="GET",
+        path="/healthz",
+        summary="Whether the process is alive",
+        tag=_OTHER,
+        access=Access.ANYONE,
+    ),
+    Call(
+        method="GET",
+        path="/readyz",
+        summary="Whether writes would be accepted and reads answered",
+        tag=_OTHER,
+        access=Access.ANYONE,
+    ),
+    Call(
+        method="GET",
+        path="/metrics",
+        summary="What every process measures, for Prometheus",
+        tag=_OTHER,
+        access=Access.ANYONE,
+        media_type="text/plain",
+    ),
+    Call(
+        method="GET",
+        path="/openapi.json",
+        summary="This document",
+        tag=_OTHER,
+        access=Access.ANYONE,
+    ),
+    Call(
+        method="GET",
+        path="/docs",
+        summary="This document for people",
+        media_type="text/html",
+        tag=_OTHER,
+        access=Access.ANYONE,
+    ),
+)

@@ -1,0 +1,1 @@
+"""What each store must look like, one folder or file per store."""

@@ -1,0 +1,1 @@
+"""Running the system: local stack, seed, checks and stand-ins."""

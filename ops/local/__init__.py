@@ -1,0 +1,1 @@
+"""The local stack: private copies of the servers and the Procfile, under supervision."""

@@ -1,0 +1,1 @@
+"""Who decides: one folder per service, the same file names in each."""

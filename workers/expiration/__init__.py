@@ -1,0 +1,1 @@
+"""The expiration service: timers and the clock."""

@@ -1,0 +1,1 @@
+"""The payment service: payments, their audit trail, Stripe's events and calls."""

@@ -1,0 +1,1 @@
+"""The ticket service: what is for sale, quotas, per-user limits, reservations."""

@@ -1,0 +1,1 @@
+"""The user service: who people are, apart from how they sign in."""

@@ -1,0 +1,1 @@
+"""The view service: what the edge reads, built from what everybody says."""
