@@ -47,8 +47,8 @@ check: bootstrap ## lint, types, boundaries
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports --no-logo
 
-test: check ## check, then every test, on servers of its own
-	@FOYER_PORT_BASE=18100 $(RUN) -m pytest $(ARGS)
+test: check ## check, then every test in two lanes, on servers of their own
+	@$(RUN) -m pytest --numprocesses 2 $(ARGS)
 
 format: bootstrap ## let ruff rewrite what it can
 	@$(RUN) -m ruff format .

@@ -1,13 +1,10 @@
 """Server-sent events (HTML Living Standard, section 9.2): the plumbing of every stream.
 
-    Stream      one client's stream: whenever woken, it reads what is new and sends it
-    └── Feed    one that is handed frames instead, as many as its client keeps up with
-
-A stream holds no task and no queue of its own while nothing happens. One that reads where its
-client stands skips nothing however slow the client is; one that is fed ends when its client falls
-too far behind; and one that is not for everybody ends with the token that opened it. A client whose
-stream has ended comes back by itself, after a wait that differs from client to client, so that a
-process that stops does not send its crowd to the others at once.
+Whenever woken, a stream reads what is new from where its client stands, so that it skips nothing
+however slow the client is; while nothing happens it holds no task and no queue. One that is not for
+everybody ends with the token that opened it. A client whose stream has ended comes back by itself,
+after a wait that differs from client to client, so that a process that stops does not send its
+crowd to the others at once.
 """
 
 import asyncio
@@ -25,7 +22,6 @@ MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_SEC = 15.0
 """A line at least this often: proxies close what is silent, and a dead client shows."""
 _RETRY_MS = (1_000, 4_000)
-_BEHIND_BYTES = 256 * 1024
 _KEEP_ALIVE = b": still here\n\n"
 _open: "WeakSet[Stream]" = WeakSet()
 
@@ -134,28 +130,3 @@ class Stream:
         _open.discard(self)
         while self._on_close:
             self._on_close.pop()()
-
-
-class Feed(Stream):
-    """A stream that is handed frames, the same ones as many others."""
-
-    def __init__(self) -> None:
-        """Begin with nothing to send."""
-        super().__init__(self._take)
-        self._frames: list[bytes] = []
-        self._bytes = 0
-
-    def push(self, frames: bytes) -> None:
-        """Send these, too, or end: a client that is far behind begins again with what is now."""
-        if self._ended:
-            return
-        self._frames.append(frames)
-        self._bytes += len(frames)
-        if self._bytes > _BEHIND_BYTES:
-            self._frames.clear()
-            self.end()
-        self.wake()
-
-    async def _take(self) -> bytes:
-        frames, self._frames, self._bytes = self._frames, [], 0
-        return b"".join(frames)

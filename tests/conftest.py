@@ -11,8 +11,11 @@ import psycopg
 import pytest
 
 from ops.local.stack import Stack
+from tests.lanes import base, pytest_xdist_make_scheduler
 
-TEST_BASE = 18100
+__all__ = ["pytest_xdist_make_scheduler"]
+TEST_BASE = base("FOYER_TEST_BASE", 18100)
+os.environ["FOYER_PORT_BASE"] = str(TEST_BASE)  # Never that of a system that somebody uses.
 # An example may take as long as a busy machine makes it.
 hypothesis.settings.register_profile(
     "foyer", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -28,7 +31,7 @@ def stack() -> Iterator[Stack]:
     ``FOYER_KEEP_STACK=1`` leaves them running, which saves the start-up while
     one test is being written.
     """
-    stack = Stack(base=int(os.environ.get("FOYER_TEST_BASE", TEST_BASE)))
+    stack = Stack(base=TEST_BASE)
     keep = "FOYER_KEEP_STACK" in os.environ
     stack.up(processes=False, fresh=not (keep and stack.running))
     # Nobody kills these servers, so that no commit need wait for the disk, as it would for much of

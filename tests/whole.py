@@ -11,14 +11,15 @@ import pytest
 from ops.chaos.buyers import PLANS, Crowd, Plan, Purchase
 from ops.local.stack import Stack
 from ops.stores import Stores, settings
+from tests.lanes import base
 
-WHOLE_BASE = 18120
+WHOLE_BASE = base("FOYER_WHOLE_BASE", 18120)
 
 
 @pytest.fixture(scope="session")
 def whole() -> Iterator[Stack]:
     """Started once, whichever folder's tests come first; `FOYER_KEEP_STACK=1` leaves it running."""
-    stack = Stack(base=int(os.environ.get("FOYER_WHOLE_BASE", WHOLE_BASE)))
+    stack = Stack(base=WHOLE_BASE)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FOYER_PORT_BASE", str(stack.layout.base))
         stack.up(fresh=not stack.running)

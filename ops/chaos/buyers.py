@@ -1,7 +1,8 @@
 """Buyers under load: they place, pay, cancel or walk away, and repeat what got no answer.
 
 A buyer behaves as a client should: whatever ends without an answer is sent again under the same
-key, so that an edge that dies in the middle of a request costs time and nothing else.
+key, so that an edge that dies in the middle of a request costs time and nothing else; and whoever
+is told that a token is over signs in again.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,15 @@ _WANTED = (6, 2, 2)
 _LONGEST_PAUSE_SEC = 8
 _PASSWORD = "correct horse battery"  # noqa: S105  # Of users that live as long as the test.
 _AGAIN = {429, 502, 503, 504}
+
+
+@dataclass
+class Account:
+    """Somebody who can sign in; several buyers at once may use it."""
+
+    login: dict[str, str]
+    token: str = ""
+    signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass
@@ -58,35 +67,31 @@ class Crowd:
     accepted: set[str] = field(default_factory=set)
     """Operations that were answered with 202, or with 200 when they had ended."""
     repeats: Counter[str] = field(default_factory=Counter)
-    tokens: list[str] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
     tickets: list[str] = field(default_factory=list)
-    _logins: list[dict[str, str]] = field(default_factory=list)
 
     async def open(
         self, http: httpx.AsyncClient, buyers: int, quotas: list[int], free: int = 0
     ) -> None:
         """Make users, and tickets with these quotas; one more, if it has any, is free."""
-        self._logins = [
-            {"email": f"chaos-{uuid.uuid4().hex}@example.org", "password": _PASSWORD}
-            for _ in range(buyers)
-        ]
-        self.tokens = await asyncio.gather(*(self._register(http, each) for each in self._logins))
+        self.accounts = await asyncio.gather(*(self._register(http) for _ in range(buyers)))
         offers = [*((quota, "12.50") for quota in quotas), *([(free, "0.00")] if free else [])]
         self.tickets = await asyncio.gather(*(self._ticket(http, *each) for each in offers))
 
-    async def _register(self, http: httpx.AsyncClient, login: dict[str, str]) -> str:
+    async def _register(self, http: httpx.AsyncClient) -> Account:
+        login = {"email": f"chaos-{uuid.uuid4().hex}@example.org", "password": _PASSWORD}
         await self.end_of(http, await self.write(http, "/v1/users", login))
-        return await self._token(http, login)
+        account = Account(login)
+        await self._sign_in(http, account, over="")
+        return account
 
-    async def sign_in(self, http: httpx.AsyncClient) -> None:
-        """Have everybody sign in again, as far as they can: a token does not live for long."""
-        for number, login in enumerate(self._logins):
-            with suppress(TimeoutError):
-                self.tokens[number] = await self._token(http, login)
-
-    async def _token(self, http: httpx.AsyncClient, login: dict[str, str]) -> str:
-        session = await self.end_of(http, await self.write(http, "/v1/sessions", login))
-        return str(session["result"]["access_token"])
+    async def _sign_in(self, http: httpx.AsyncClient, account: Account, over: str) -> None:
+        """Get a token instead of one that is over, unless somebody else has meanwhile."""
+        async with account.signing_in:
+            if account.token == over:
+                opened = await self.write(http, "/v1/sessions", account.login)
+                session = await self.end_of(http, opened)
+                account.token = str(session["result"]["access_token"])
 
     async def _ticket(self, http: httpx.AsyncClient, quota: int, price: str) -> str:
         body = {
@@ -102,7 +107,9 @@ class Crowd:
                 "ends_at": "2030-01-01T22:00:00Z",
             },
         }
-        made = await self.end_of(http, await self.write(http, "/v1/tickets", body, self.tokens[0]))
+        made = await self.end_of(
+            http, await self.write(http, "/v1/tickets", body, self.accounts[0])
+        )
         return str(made["result"]["ticket_id"])
 
     async def shop(self, http: httpx.AsyncClient, plan: Plan | None = None) -> None:
@@ -116,12 +123,12 @@ class Crowd:
             purchase.trouble = repr(error)
 
     async def _shop(self, http: httpx.AsyncClient, purchase: Purchase) -> None:
-        token = self.rng.choice(self.tokens)
+        account = self.rng.choice(self.accounts)
         ticket = self.rng.choices(self.tickets, self.wanted[: len(self.tickets)])[0]
         wanted = {"ticket_id": ticket, "quantity": self.rng.randint(1, 3)}
-        operation = await self.write(http, "/v1/orders", wanted, token)
+        operation = await self.write(http, "/v1/orders", wanted, account)
         purchase.operation_id = operation["id"]
-        operation = await self.end_of(http, operation, token)
+        operation = await self.end_of(http, operation, account)
         purchase.ended = time.monotonic()
         if operation["status"] == "failed":
             purchase.failed_with = operation["error"]["code"]
@@ -130,9 +137,9 @@ class Crowd:
         purchase.order_id = result["order_id"]
         if purchase.plan == "cancel":
             where = f"/v1/orders/{purchase.order_id}/cancellation"
-            await self.end_of(http, await self.write(http, where, None, token), token)
+            await self.end_of(http, await self.write(http, where, None, account), account)
         elif purchase.plan != "leave" and result["status"] != "CONFIRMED":  # That one is free.
-            payment = await self._payment(http, result, token)
+            payment = await self._payment(http, result, account)
             if "client_secret" not in payment:
                 purchase.failed_with = "too_late"
                 return
@@ -142,12 +149,14 @@ class Crowd:
             purchase.authorised = confirmed in {"requires_capture", "succeeded"}
 
     async def _payment(
-        self, http: httpx.AsyncClient, result: dict[str, Any], token: str
+        self, http: httpx.AsyncClient, result: dict[str, Any], account: Account
     ) -> dict[str, Any]:
         """Find what to pay with: in the operation's result, else with the order, while open."""
         payment: dict[str, Any] = result.get("payment") or {}
         if "client_secret" not in payment:
-            order = await self._ask(http, "GET", f"/v1/orders/{result['order_id']}", token=token)
+            order = await self._ask(
+                http, "GET", f"/v1/orders/{result['order_id']}", account=account
+            )
             payment = order["payment"] or {}
         return payment
 
@@ -172,16 +181,16 @@ class Crowd:
         raise TimeoutError(msg)
 
     async def write(
-        self, http: httpx.AsyncClient, path: str, body: object, token: str | None = None
+        self, http: httpx.AsyncClient, path: str, body: object, account: Account | None = None
     ) -> dict[str, Any]:
         """Send a command until it is answered; return its operation."""
-        key = {"idempotency-key": uuid.uuid4().hex, "prefer": "wait=2"} if token else {}
-        operation = await self._ask(http, "POST", path, body=body, token=token, headers=key)
+        key = {"idempotency-key": uuid.uuid4().hex, "prefer": "wait=2"} if account else {}
+        operation = await self._ask(http, "POST", path, body=body, account=account, headers=key)
         self.accepted.add(operation["id"])
         return operation
 
     async def end_of(
-        self, http: httpx.AsyncClient, operation: dict[str, Any], token: str | None = None
+        self, http: httpx.AsyncClient, operation: dict[str, Any], account: Account | None = None
     ) -> dict[str, Any]:
         """Wait until an operation has ended; return it as it is then."""
         for looks in self._tries():
@@ -190,7 +199,7 @@ class Crowd:
             await asyncio.sleep(min(looks, _LONGEST_PAUSE_SEC))  # Whoever has waited can wait.
             where = f"/v1/operations/{operation['id']}"
             waits = {"prefer": "wait=10"}
-            operation = await self._ask(http, "GET", where, token=token, headers=waits)
+            operation = await self._ask(http, "GET", where, account=account, headers=waits)
         msg = f"operation {operation['id']} has not ended"
         raise TimeoutError(msg)
 
@@ -201,16 +210,19 @@ class Crowd:
         path: str,
         *,
         body: object = None,
-        token: str | None = None,
+        account: Account | None = None,
         headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         sent = dict(headers or {})
-        if token:
-            sent["authorization"] = f"Bearer {token}"
         for attempt in self._tries():
+            token = account.token if account else ""
+            if token:
+                sent["authorization"] = f"Bearer {token}"
             try:
                 answer = await http.request(method, f"{self.edge}{path}", json=body, headers=sent)
-                if answer.status_code not in _AGAIN:
+                if answer.status_code == 401 and account:  # noqa: PLR2004  # It was, until then.
+                    await self._sign_in(http, account, token)
+                elif answer.status_code not in _AGAIN:
                     answer.raise_for_status()
                     found: dict[str, Any] = answer.json()
                     return found

@@ -91,11 +91,11 @@ async def _live(stack: Stack, stores: Stores, ended: Ended) -> None:
         late = [asyncio.create_task(crowd.shop(http, "pay")) for _ in range(_LATE)]
         began = time.monotonic()
         path = f"/v1/tickets/{crowd.tickets[0]}/cancellation"
-        operation = await crowd.write(http, path, None, crowd.tokens[0])
+        operation = await crowd.write(http, path, None, crowd.accounts[0])
         await asyncio.to_thread(_kill_half_way, stack, stores, ended)
         await asyncio.to_thread(_wait, stores, ended, began)
         await asyncio.wait(late)
-        status = await crowd.end_of(http, operation, crowd.tokens[0])
+        status = await crowd.end_of(http, operation, crowd.accounts[0])
         if status["status"] != "succeeded":
             ended.wrong.append(f"calling it off has {status['status']}: {status.get('error')}")
 

@@ -77,7 +77,7 @@ class Probe:
             "/v1/orders",
             json={"ticket_id": self.crowd.tickets[0], "quantity": 1},
             headers={
-                "authorization": f"Bearer {self.crowd.tokens[0]}",
+                "authorization": f"Bearer {self.crowd.accounts[0].token}",
                 "idempotency-key": uuid.uuid4().hex,
             },
         )

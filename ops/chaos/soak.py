@@ -29,15 +29,13 @@ _MOST_UNDER_WAY = 3000
 _CLIENTS = 32
 """Buyers share clients: what one of those does for a request grows with its connections."""
 _PATIENCE_SEC = 240
-"""A fault and its backlog take less; with the time since signing in, a token lives longer."""
+"""A fault and its backlog take less."""
 _PLANS: dict[Plan, int] = {"pay": 45, "decline": 10, "cancel": 20, "leave": 25}
 _WANTED = (15, 10, 60, 15)
 """Of a hundred, who want the hot ticket, another one, the one that sells out, the free one."""
 _PAUSE_SEC = 0.005
 _FINISH_WITHIN_SEC = 300
 _REST_WITHIN_SEC = 120
-_SIGN_IN_EVERY_SEC = 120
-"""Access tokens live ten minutes."""
 _SOLD_OUT_SHARE = 0.1
 """How much of what is asked of the third ticket there is."""
 _MANY = 1_000_000
@@ -140,13 +138,12 @@ async def _sell(soaked: Soaked, faults: Faults) -> float:
         few = max(3, int(asked * _SOLD_OUT_SHARE))
         await crowd.open(clients[0], _BUYERS, [_MANY, _MANY, few], free=_MANY)
         disturbing = asyncio.create_task(asyncio.to_thread(_disturb, faults, plan))
-        signing_in = asyncio.create_task(_sign_in(crowd, clients[0]))
         shopping = await _arrive(soaked, clients)
         await disturbing
         ended = time.monotonic()
         if shopping:
             await asyncio.wait(shopping, timeout=_FINISH_WITHIN_SEC)
-        for each in (signing_in, *shopping):
+        for each in shopping:
             each.cancel()
     return ended
 
@@ -177,12 +174,6 @@ async def _arrive(
         come = due
     soaked.arrived_in_sec = time.monotonic() - began
     return shopping
-
-
-async def _sign_in(crowd: Crowd, http: httpx.AsyncClient) -> None:
-    while True:
-        await asyncio.sleep(_SIGN_IN_EVERY_SEC)
-        await crowd.sign_in(http)
 
 
 def _disturb(faults: Faults, plan: Soak) -> None:

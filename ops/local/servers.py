@@ -130,6 +130,7 @@ def rabbitmq(layout: Layout, settings: Settings) -> Server:
         "HOME": str(data),  # The cookie lives here.
         "ERL_EPMD_PORT": str(layout.port("epmd")),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_FLAGS": "-start_epmd false",  # A broker that stops would start one for good.
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_NODENAME": f"foyer{layout.base}@localhost",
         "RABBITMQ_DIST_PORT": str(layout.port("erlang")),

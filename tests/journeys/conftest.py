@@ -7,8 +7,9 @@ import pytest
 
 from ops.local.stack import Stack
 from tests.journeys.shop import Person, Stripe
+from tests.lanes import base
 
-JOURNEY_BASE = 18160
+JOURNEY_BASE = base("FOYER_JOURNEY_BASE", 18160)
 ORDER_TTL_SEC = 15
 
 
@@ -20,7 +21,7 @@ def system() -> Iterator[Stack]:
         "FOYER_RETRY_DELAYS_SEC": "0.2,0.5",
         "FOYER_RATE_LIMITS": "off",
     }
-    stack = Stack(int(os.environ.get("FOYER_JOURNEY_BASE", JOURNEY_BASE)), extra)
+    stack = Stack(JOURNEY_BASE, extra)
     keep = "FOYER_KEEP_STACK" in os.environ
     stack.up(fresh=not (keep and stack.running))
     yield stack

@@ -79,7 +79,7 @@ class Reader:
             f"/v1/orders/{paid}",
         ]
         self._paid = paid
-        self._token = ended.tokens[0]
+        self._token = ended.accounts[0].token
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 

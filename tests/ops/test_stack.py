@@ -21,9 +21,10 @@ from ops.local import leftovers, procfile
 from ops.local.errors import StackError
 from ops.local.layout import PORTS, Layout
 from ops.local.stack import Stack
+from tests.lanes import base
 
 # A system of this file's own, since what it does to it others would notice.
-OWN_BASE = 18150
+OWN_BASE = base("FOYER_OWN_BASE", 18150)
 BACK_WITHIN_SEC = 5
 """Two seconds, and what a busy machine adds."""
 

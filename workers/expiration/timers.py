@@ -8,7 +8,7 @@ owners arm again what is due, so that losing Redis loses no deadline.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -105,12 +105,6 @@ def due(client: redis.Redis, now: datetime, limit: int) -> list[Timer]:
     kept_of = cast("list[bytes | None]", client.hmget(ARMS, *keys))
     found = zip(keys, kept_of, strict=True)
     return [_timer(key, kept) for key, kept in found if kept is not None]
-
-
-def next_due(client: redis.Redis) -> datetime | None:
-    """Return when the next timer is due."""
-    first = cast("list[tuple[bytes, float]]", client.zrange(TIMERS, 0, 0, withscores=True))
-    return datetime.fromtimestamp(first[0][1], UTC) if first else None
 
 
 def remove(client: redis.Redis, timer: Timer) -> None:

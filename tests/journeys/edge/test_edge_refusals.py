@@ -13,6 +13,7 @@ from tests.journeys.edge.parts import EdgeProcess, Signer, check_problem, key, o
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings("ignore:EdDSA is deprecated")]
 JSON = {"Content-Type": "application/json"}
+SOME_ID = uuid.UUID("0c2b4a52-7f6e-4b8e-9c1d-5a3f2e1d0c9b")
 
 
 def pointers(answer: httpx.Response) -> set[str]:
@@ -32,12 +33,12 @@ def pointers(answer: httpx.Response) -> set[str]:
         "/v1/orders/",
         "/v1/orders/1",
         "/v1/orders/not-a-uuid",
-        f"/v1/orders/{uuid.uuid4().hex}",
-        f"/v1/orders/{{{uuid.uuid4()}}}",
-        f"/v1/orders/urn:uuid:{uuid.uuid4()}",
+        f"/v1/orders/{SOME_ID.hex}",
+        f"/v1/orders/{{{SOME_ID}}}",
+        f"/v1/orders/urn:uuid:{SOME_ID}",
         "/v1/operations/%00",
         "/v1/tickets/%ff%fe",
-        f"/v1/tickets/{uuid.uuid4()}%0a",
+        f"/v1/tickets/{SOME_ID}%0a",
     ],
 )
 def test_a_path_that_leads_nowhere_is_404(buyer: httpx.Client, path: str) -> None:
@@ -50,7 +51,7 @@ def test_a_path_that_leads_nowhere_is_404(buyer: httpx.Client, path: str) -> Non
         ("DELETE", "/v1/orders", "GET, HEAD, POST, OPTIONS"),
         ("GET", "/v1/users", "POST"),
         ("PUT", "/healthz", "GET, HEAD, OPTIONS"),
-        ("PATCH", f"/v1/orders/{uuid.uuid4()}", "GET"),
+        ("PATCH", f"/v1/orders/{SOME_ID}", "GET"),
     ],
 )
 def test_a_wrong_method_is_405_and_says_what_may_be_done(
@@ -64,7 +65,7 @@ def test_a_wrong_method_is_405_and_says_what_may_be_done(
 # Tokens
 
 
-@pytest.mark.parametrize("path", ["/v1/orders", f"/v1/orders/{uuid.uuid4()}/payment"])
+@pytest.mark.parametrize("path", ["/v1/orders", f"/v1/orders/{SOME_ID}/payment"])
 def test_without_a_token_it_is_401(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
     check_problem(answer, 401, "unauthenticated")
