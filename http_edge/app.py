@@ -58,6 +58,7 @@ from http_edge.reading import Reader
 from http_edge.seat_maps import SeatMaps
 from http_edge.seating_views import SeatingViews
 from http_edge.settings import Settings
+from http_edge.sse import Streams
 from http_edge.tickets import Ticket, TicketCancellation, TicketOrders, Tickets
 from http_edge.tokens import SigningKeys, Tokens
 from http_edge.venues import OrganizerSettings, Venue, Venues, VenueSection, VenueSections
@@ -94,6 +95,7 @@ class Edge:
         self.tokens = Tokens(self.keys)
         self.bell = Bell(told.database_url)
         self.rates = Rates(told.rate_limits, told.trusted_proxies)
+        self.streams = Streams(told.stream_limits)
         self.admission = Admission(self.read, told.admission_backlog)
         self.operations = Operations(self.written, self.publisher)
         self.reader = Reader(
@@ -153,9 +155,13 @@ class Edge:
             "/v1/orders/{order_id:id}/payment": OrderPayment(views, self.reader),
             "/v1/orders/{order_id:id}/cancellation": OrderCancellation(writes),
             "/v1/orders/{order_id:id}/refunds": OrderRefunds(writes),
-            "/v1/operations/{operation_id:id}": Operation(self.reader, writes, self.bell),
-            "/v1/notifications": Notifications(self.read, views, self.reader, self.bell),
-            **_seating(self.read, self.bell, writes),
+            "/v1/operations/{operation_id:id}": Operation(
+                self.reader, writes, self.bell, self.streams
+            ),
+            "/v1/notifications": Notifications(
+                self.read, views, self.reader, self.bell, self.streams
+            ),
+            **_seating(self.read, self.bell, self.streams, writes),
             "/webhooks/stripe": StripeWebhook(self.operations, self.settings.webhook_secret),
             "/healthz": Alive(),
             "/metrics": Measured(lambda: self.admission.waiting),
@@ -186,7 +192,7 @@ def make(told: Settings) -> Application:
     return app
 
 
-def _seating(read: Database, bell: Bell, writes: Writes) -> dict[str, object]:
+def _seating(read: Database, bell: Bell, streams: Streams, writes: Writes) -> dict[str, object]:
     views = SeatingViews(read)
     venue, plan = "/v1/venues/{venue_id:id}", "/v1/seating-plans/{plan_id:id}"
     return {
@@ -197,7 +203,7 @@ def _seating(read: Database, bell: Bell, writes: Writes) -> dict[str, object]:
         "/v1/organizer/settings": OrganizerSettings(views, writes),
         "/v1/seating-plans": SeatingPlans(writes),
         plan: SeatingPlan(Layouts(read), writes),
-        f"{plan}/availability": PlanAvailability(SeatMaps(read), Watchers(bell)),
+        f"{plan}/availability": PlanAvailability(SeatMaps(read), Watchers(bell), streams),
         f"{plan}/activation": PlanActivation(writes),
         f"{plan}/blocks": PlanBlocks(writes),
         f"{plan}/holds": PlanHolds(writes),

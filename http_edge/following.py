@@ -10,7 +10,7 @@ from http_edge.bell import NEWS, Bell
 from http_edge.gate import asked
 from http_edge.problems import RETRY_AFTER_SEC, refuse
 from http_edge.reading import Reader
-from http_edge.sse import Stream
+from http_edge.sse import Stream, Streams
 from http_edge.views import utc
 from http_edge.writes import Writes, answer, applied
 
@@ -18,10 +18,11 @@ from http_edge.writes import Writes, answer, applied
 class Operation:
     """At /v1/operations/{operation_id}."""
 
-    def __init__(self, reader: Reader, writes: Writes, bell: Bell) -> None:
+    def __init__(self, reader: Reader, writes: Writes, bell: Bell, streams: Streams) -> None:
         self._reader = reader
         self._writes = writes
         self._bell = bell
+        self._streams = streams
 
     async def on_get(self, req: Request, resp: Response, operation_id: UUID) -> None:
         """Show an operation to who made it, when asked to as soon as it has finished."""
@@ -49,7 +50,8 @@ class Operation:
         following = _Following(self._reader, operation_id)
         stream = following.stream
         stream.on_close(self._bell.subscribe(NEWS, operation_id, stream.wake))
-        await sse.answer(req, resp, stream, asked(req).until)
+        this = asked(req)
+        await self._streams.answer(req, resp, stream, this.who, this.until)
 
 
 class _Following:

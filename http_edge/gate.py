@@ -22,6 +22,7 @@ from http_edge.headers import Trace
 from http_edge.pointers import faults_of, pointer
 from http_edge.problems import Fault, ProblemError, path_of, refuse
 from http_edge.rates import Rates
+from http_edge.sse import Who
 from http_edge.tokens import Tokens
 
 _MOST_PARAMETERS = 20
@@ -35,6 +36,8 @@ class Asked:
 
     trace: Trace
     began: float
+    address: str
+    """Where the request comes from, as far as that is to be believed."""
     user_id: UUID | None = None
     session_id: UUID | None = None
     until: float | None = None
@@ -58,6 +61,11 @@ class Asked:
         if self.user_id is None:
             raise refuse("unauthenticated", "Send an access token.")
         return self.user_id
+
+    @property
+    def who(self) -> Who:
+        """Whom to count what is open for."""
+        return ("user", str(self.user_id)) if self.user_id else ("address", self.address)
 
     @property
     def session(self) -> UUID:
@@ -86,11 +94,11 @@ class Gate:
     async def process_request(self, req: Request, resp: Response) -> None:
         """Begin to follow the request."""
         trace = headers.trace(req.get_header("X-Request-Id"), req.get_header("traceparent"))
-        req.context.asked = Asked(trace, time.perf_counter())
+        this = req.context.asked = Asked(trace, time.perf_counter(), self._rates.client(req))
         req.context.request_id = trace.request_id
         resp.set_header("X-Request-Id", trace.request_id)
         if req.path not in _UNCOUNTED:
-            self._rates.spend(asked(req).left, "address", self._rates.client(req))
+            self._rates.spend(this.left, "address", this.address)
 
     async def process_resource(
         self, req: Request, _: Response, __: object, ___: dict[str, Any]
@@ -103,7 +111,7 @@ class Gate:
         this = asked(req)
         await self._identify(req, call, this)
         if call.tries_secrets:
-            self._rates.spend(this.left, "sign-in", self._rates.client(req))
+            self._rates.spend(this.left, "sign-in", this.address)
         if call.body is not None:
             await self._read_body(req, call, call.body, this)
         if call.tries_secrets and (account := this.form.get("email") or this.user_id):

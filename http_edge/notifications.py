@@ -20,7 +20,7 @@ from http_edge.gate import asked
 from http_edge.gather import Gatherer, Group
 from http_edge.problems import refuse
 from http_edge.reading import Reader
-from http_edge.sse import Stream
+from http_edge.sse import Stream, Streams
 from http_edge.views import Views
 
 _GROUP_MOST = 200
@@ -53,16 +53,20 @@ class Place(NamedTuple):
 class Notifications:
     """At /v1/notifications."""
 
-    def __init__(self, database: Database, views: Views, reader: Reader, bell: Bell) -> None:
+    def __init__(
+        self, database: Database, views: Views, reader: Reader, bell: Bell, streams: Streams
+    ) -> None:
         self._database = database
         self._views = views
         self._reader = reader
         self._bell = bell
+        self._streams = streams
         self._gatherer: Gatherer[Place, Sequence[Any]] = Gatherer(self._read, _GROUP_MOST)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Tell a user what happens from now on, or what has happened since they last heard."""
-        user = asked(req).user
+        this = asked(req)
+        user = this.user
         heard = last_event_id(req.get_header("Last-Event-ID"))
         (standing,) = await self._database.fetch(_STANDING, {"user": user})
         last, oldest = standing["last"], standing["oldest"] or standing["last"] + 1
@@ -71,7 +75,7 @@ class Notifications:
             following.missed = True
         stream = following.stream
         stream.on_close(self._bell.subscribe(NEWS, user, stream.wake))
-        await sse.answer(req, resp, stream, asked(req).until)
+        await self._streams.answer(req, resp, stream, this.who, this.until)
 
     async def since(self, place: Place) -> Sequence[Any]:
         """Return what comes after a place, the oldest first, and not all at once.

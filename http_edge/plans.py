@@ -12,6 +12,7 @@ from http_edge.layouts import Layouts
 from http_edge.notifications import last_event_id
 from http_edge.problems import refuse
 from http_edge.seat_maps import SeatMaps
+from http_edge.sse import Streams
 from http_edge.watching import Watchers
 from http_edge.writes import Writes
 from schemas.ticket import RequestPlan, SeatSpec, SectionSpec, TierSpec
@@ -69,9 +70,10 @@ class SeatingPlan:
 class PlanAvailability:
     """At /v1/seating-plans/{plan_id}/availability."""
 
-    def __init__(self, maps: SeatMaps, watchers: Watchers) -> None:
+    def __init__(self, maps: SeatMaps, watchers: Watchers, streams: Streams) -> None:
         self._maps = maps
         self._watchers = watchers
+        self._streams = streams
 
     async def on_get(self, req: Request, resp: Response, plan_id: UUID) -> None:
         """Show what can be had, a letter for each seat; on demand as it changes."""
@@ -83,7 +85,8 @@ class PlanAvailability:
             heard = last_event_id(req.get_header("Last-Event-ID"))
             # What everybody may watch needs no token, and does not end with one.
             until = this.until if known.status == "draft" else None
-            await self._watchers.answer(req, resp, known, heard, until)
+            stream = self._watchers.follow(known, heard)
+            await self._streams.answer(req, resp, stream, this.who, until)
             return
         conditional.answer(req, resp, known.kept, public=known.status != "draft")
 

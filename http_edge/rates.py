@@ -5,8 +5,9 @@
     sign-in     where a password or a refresh token could be guessed, by the client's address
     account     the same, by the e-mail address that is named, from wherever it comes
 
-A limit is counted in the process that answers. Several edge processes count each for itself, so
-that a client whose connections reach N of them may ask up to N times as often.
+Beside them stands how many streams a client may follow at once: a user, or without a token an
+address. A limit is counted in the process that answers. Several edge processes count each for
+itself, so that a client whose connections reach N of them may ask up to N times as often.
 
 The headers are those of the IETF draft "RateLimit header fields for HTTP", version 10.
 """
@@ -14,7 +15,7 @@ The headers are those of the IETF draft "RateLimit header fields for HTTP", vers
 import ipaddress
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import limits
 from falcon.asgi import Request, Response
@@ -27,10 +28,16 @@ KINDS = ("address", "user", "sign-in", "account")
 ON_LOOPBACK = "address=20000/second, user=5000/second, sign-in=1000/second, account=1000/second"
 """For a machine's own tests and benchmarks: only what is mad is refused."""
 FACING_OTHERS = "address=100/second, user=20/second, sign-in=20/minute, account=10/minute"
+STREAM_KINDS = ("address", "user")
+STREAMS_ON_LOOPBACK = "address=10000, user=10000"
+STREAMS_FACING_OTHERS = "address=200, user=20"
+"""Behind one address there may be many who watch one map."""
 _SWEEP_SEC = 1.0
 _IPV6_PREFIX = 64
 
 Rules = Mapping[str, limits.RateLimitItem]
+Most = Mapping[str, int]
+"""How many streams at once."""
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
@@ -40,16 +47,31 @@ def read_rules(text: str) -> Rules:
     Raises:
         ValueError: it is neither.
     """
+    return {kind: limits.parse(limit) for kind, limit in _read_pairs(text, KINDS)}
+
+
+def read_most(text: str) -> Most:
+    """Read `off` or a list such as `address=200, user=20`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    most = {kind: int(limit) for kind, limit in _read_pairs(text, STREAM_KINDS)}
+    if any(each < 1 for each in most.values()):
+        msg = "Fewer than one stream is none; that is not for a client's sake."
+        raise ValueError(msg)
+    return most
+
+
+def _read_pairs(text: str, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
     if text.strip().lower() == "off":
-        return {}
-    rules = {}
+        return
     for each in text.split(","):
         kind, _, limit = each.partition("=")
-        if kind.strip() not in KINDS:
-            msg = f"{kind.strip()!r} is none of {', '.join(KINDS)}."
+        if kind.strip() not in kinds:
+            msg = f"{kind.strip()!r} is none of {', '.join(kinds)}."
             raise ValueError(msg)
-        rules[kind.strip()] = limits.parse(limit)
-    return rules
+        yield kind.strip(), limit
 
 
 def read_networks(text: str) -> Networks:

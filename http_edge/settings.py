@@ -15,6 +15,7 @@ class Tunables:
     """What has a default, and anybody may choose."""
 
     rate_limits: rates.Rules
+    stream_limits: rates.Most
     trusted_proxies: rates.Networks
     """Who may say, in X-Forwarded-For, whose request they pass on."""
     cors_origins: tuple[str, ...]
@@ -69,8 +70,18 @@ def tunables() -> Tunables:
     Raises:
         SettingError: one is wrong.
     """
+    alone = _host() in ("127.0.0.1", "::1", "[::1]", "localhost")
     return Tunables(
-        rate_limits=settings.read("FOYER_RATE_LIMITS", _default_limits(), rates.read_rules),
+        rate_limits=settings.read(
+            "FOYER_RATE_LIMITS",
+            rates.read_rules(rates.ON_LOOPBACK if alone else rates.FACING_OTHERS),
+            rates.read_rules,
+        ),
+        stream_limits=settings.read(
+            "FOYER_STREAM_LIMITS",
+            rates.read_most(rates.STREAMS_ON_LOOPBACK if alone else rates.STREAMS_FACING_OTHERS),
+            rates.read_most,
+        ),
         trusted_proxies=settings.read("FOYER_TRUSTED_PROXIES", (), rates.read_networks),
         cors_origins=settings.read("FOYER_CORS_ORIGINS", (), manners.read_origins),
         admission_backlog=settings.read(
@@ -100,8 +111,3 @@ def _known_host(text: str) -> str:
         msg = f"{text!r} is no address and no host that is known here."
         raise ValueError(msg) from error
     return text
-
-
-def _default_limits() -> rates.Rules:
-    alone = _host() in ("127.0.0.1", "::1", "[::1]", "localhost")
-    return rates.read_rules(rates.ON_LOOPBACK if alone else rates.FACING_OTHERS)

@@ -8,15 +8,17 @@ crowd to the others at once.
 """
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from weakref import WeakSet
 
 import orjson
 from falcon.asgi import Request, Response
 
-from http_edge.problems import ProblemError
+from http_edge.problems import ProblemError, refuse
 
 MEDIA_TYPE = "text/event-stream"
 KEEP_ALIVE_SEC = 15.0
@@ -27,6 +29,8 @@ _open: "WeakSet[Stream]" = WeakSet()
 
 Read = Callable[[], Awaitable[bytes]]
 """Gives the frames that are new, or nothing; whoever has given the last one ends the stream."""
+Who = tuple[str, str]
+"""A client: a user, or without a token an address; of which kind, and its name."""
 
 
 def frame(event: str, data: object, event_id: str | None = None) -> bytes:
@@ -47,22 +51,6 @@ def wanted(req: Request) -> bool:
     return any(kind.strip().lower() == MEDIA_TYPE for kind, _, _ in ranges)
 
 
-async def answer(req: Request, resp: Response, stream: "Stream", until: float | None) -> None:
-    """Make this stream the answer; to a HEAD, what its head would be.
-
-    It ends at `until` by the wall clock, when the token that opened it does; None: never.
-    """
-    resp.content_type = MEDIA_TYPE
-    resp.set_header("Cache-Control", "no-store")
-    resp.set_header("X-Accel-Buffering", "no")  # nginx would collect the events otherwise.
-    if req.method == "HEAD":
-        await stream.close()
-    else:
-        resp.stream = stream
-        if until is not None:
-            stream.end_at(until)
-
-
 def open_streams() -> int:
     """Return how many clients this process has."""
     return len(_open)
@@ -72,6 +60,56 @@ def end_all() -> None:
     """Let every client go: the process is stopping."""
     for stream in list(_open):
         stream.end()
+
+
+class Streams:
+    """Makes streams answers, and lets nobody have too many of them at once."""
+
+    def __init__(self, most: Mapping[str, int]) -> None:
+        """Let each client have so many, by its kind."""
+        self._most = most
+        self._places: Counter[Who] = Counter()
+
+    async def answer(
+        self, req: Request, resp: Response, stream: "Stream", who: Who, until: float | None
+    ) -> None:
+        """Make this stream the answer; to a HEAD, what its head would be.
+
+        It ends at `until` by the wall clock, when the token that opened it does; None: never.
+
+        Raises:
+            ProblemError: the client has as many as it may have.
+        """
+        resp.content_type = MEDIA_TYPE
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("X-Accel-Buffering", "no")  # nginx would collect the events otherwise.
+        try:
+            self._take(stream, who)
+        except ProblemError:
+            await stream.close()
+            raise
+        if req.method == "HEAD":
+            await stream.close()
+            return
+        resp.stream = stream
+        if until is not None:
+            stream.end_at(until)
+
+    def _take(self, stream: "Stream", who: Who) -> None:
+        kind, have = who[0], self._places[who]
+        if have >= self._most.get(kind, math.inf):
+            told = f"{have} streams are open already ({kind}); close one of them."
+            error = refuse("rate_limited", told)
+            # By then it shows when one of them has no client any more.
+            error.headers["Retry-After"] = str(round(KEEP_ALIVE_SEC))
+            raise error
+        self._places[who] += 1
+        stream.on_close(lambda: self._give_back(who))
+
+    def _give_back(self, who: Who) -> None:
+        self._places[who] -= 1
+        if not self._places[who]:
+            del self._places[who]
 
 
 class Stream:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from uuid import UUID  # noqa: TC003  # Local annotations; one style for all.
 
 import orjson
-from falcon.asgi import Request, Response
 
 from http_edge import sse
 from http_edge.bell import SEATS, Bell
@@ -164,15 +163,8 @@ class Watchers:
         self._bell = bell
         self._watches: dict[UUID, Watch] = {}
 
-    async def answer(
-        self,
-        req: Request,
-        resp: Response,
-        known: Known,
-        heard: int | None,
-        until: float | None = None,
-    ) -> None:
-        """Tell a client of every change from the revision `heard`, or from the whole map, on."""
+    def follow(self, known: Known, heard: int | None) -> Stream:
+        """Return what tells of every change from the revision `heard`, or the whole map, on."""
         watch = self._watches.get(known.plan_id)
         if watch is None:
             watch = self._watches[known.plan_id] = Watch(known, self._bell)
@@ -181,7 +173,7 @@ class Watchers:
         watching.stream.on_close(lambda: self._leave(watch, watching))
         # What changed between the look at the map and the bell's first ring is looked for once.
         watch.poke()
-        await sse.answer(req, resp, watching.stream, until)
+        return watching.stream
 
     def _leave(self, watch: Watch, watching: _Watching) -> None:
         watch.watching.discard(watching)

@@ -136,6 +136,7 @@ WRONG = {
     "FOYER_KEY_AHEAD_SEC": "1",
     "FOYER_BIND": "no such host",
     "FOYER_RATE_LIMITS": "everybody=1/second",
+    "FOYER_STREAM_LIMITS": "user=0",
     "FOYER_TRUSTED_PROXIES": "10.0.0.0/99",
     "FOYER_CORS_ORIGINS": "shop",
     "FOYER_ADMISSION_BACKLOG": "-1",

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from tests.journeys.edge.parts import EdgeProcess, Signer, check_problem, key, order, wait_for
 from tests.journeys.edge.rows import finish
+from tests.journeys.listening import listening
 
 pytestmark = pytest.mark.stack
 SITE = "https://shop.example"
@@ -27,6 +28,7 @@ def strict(
     """An edge as it faces the internet: behind a proxy, with limits, called by another site."""
     given = {
         "FOYER_RATE_LIMITS": "address=30/minute, user=5/minute, sign-in=4/minute, account=2/minute",
+        "FOYER_STREAM_LIMITS": "user=1",
         "FOYER_TRUSTED_PROXIES": "127.0.0.1",
         "FOYER_CORS_ORIGINS": SITE,
         "FOYER_ADMISSION_BACKLOG": "3",
@@ -165,6 +167,24 @@ def test_passwords_are_tried_slowly(visitor: httpx.Client, strict: EdgeProcess) 
         check_limited(sign_in(other, ann), "account")
     sign_in(visitor, f"{uuid.uuid4().hex}@example.org")
     check_limited(sign_in(visitor, f"{uuid.uuid4().hex}@example.org"), "sign-in")
+
+
+def test_a_user_follows_so_many_streams_at_once(strict: EdgeProcess, signer: Signer) -> None:
+    def somebody(number: int) -> httpx.Client:
+        told = {"Authorization": f"Bearer {signer.token(uuid.uuid4())}"}
+        return httpx.Client(
+            base_url=strict.url, headers=told | {"X-Forwarded-For": f"203.0.113.{number}"}
+        )
+
+    with somebody(50) as one, somebody(51) as other, listening(one, "/v1/notifications") as stream:
+        assert stream.status == 200
+        refused = one.get("/v1/notifications")
+        problem = check_problem(refused, 429, "rate_limited")
+        assert "close one" in problem["detail"]
+        assert refused.headers["retry-after"] == "15"
+        assert one.get("/v1/orders").status_code == 200
+        with listening(other, "/v1/notifications") as another:
+            assert another.status == 200
 
 
 # Admission

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
-from falcon import testing
-from falcon.asgi import Request, Response
 
 from http_edge import watching
 from http_edge.bell import SEATS, Bell
@@ -34,16 +32,9 @@ class Audience:
     async def watch(self, hall: Hall, heard: int | None = None) -> tuple[Known, Stream]:
         """Come as a client does."""
         known = await self.maps.look(hall.plan_id)
-        resp = Response()
-        req = Request(testing.create_scope(), _nothing)
-        await self.watchers.answer(req, resp, known, heard)
-        assert isinstance(resp.stream, Stream)
-        assert (await anext(resp.stream)).startswith(b"retry:")
-        return known, resp.stream
-
-
-async def _nothing() -> dict[str, object]:
-    return {"type": "http.request"}
+        stream = self.watchers.follow(known, heard)
+        assert (await anext(stream)).startswith(b"retry:")
+        return known, stream
 
 
 @asynccontextmanager

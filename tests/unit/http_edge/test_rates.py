@@ -10,7 +10,7 @@ from falcon.asgi import Request
 
 from http_edge import rates
 from http_edge.problems import ProblemError
-from http_edge.rates import Counters, Rates, read_networks, read_rules
+from http_edge.rates import Counters, Rates, read_most, read_networks, read_rules
 
 
 def request(peer: str, forwarded: str | None = None) -> Request:
@@ -28,9 +28,19 @@ def test_rules_are_read_or_refused_with_a_reason() -> None:
             read_rules(wrong)
 
 
+def test_places_are_read_or_refused_with_a_reason() -> None:
+    assert read_most("off") == {}
+    assert read_most("address=200, user=20") == {"address": 200, "user": 20}
+    for wrong in ("", "user", "user=x", "user=0", "user=-1", "sign-in=3"):
+        with pytest.raises(ValueError, match=r".+"):
+            read_most(wrong)
+
+
 def test_the_defaults_can_be_read_and_loopback_is_never_below_fifty_a_second() -> None:
     for text in (rates.ON_LOOPBACK, rates.FACING_OTHERS):
         assert set(read_rules(text)) == set(rates.KINDS)
+    for text in (rates.STREAMS_ON_LOOPBACK, rates.STREAMS_FACING_OTHERS):
+        assert set(read_most(text)) == set(rates.STREAM_KINDS)
     for rule in read_rules(rates.ON_LOOPBACK).values():
         assert rule.amount / rule.get_expiry() >= 50
 

@@ -4,10 +4,13 @@ import asyncio
 import gc
 
 import pytest
+from falcon import testing
+from falcon.asgi import Request, Response
 
 from http_edge import sse
 from http_edge.database import unavailable
-from http_edge.sse import Stream
+from http_edge.problems import ProblemError
+from http_edge.sse import Stream, Streams
 
 
 async def rest_of(stream: Stream) -> list[bytes]:
@@ -51,6 +54,35 @@ async def test_views_that_are_away_end_a_stream() -> None:
         raise unavailable()
 
     assert await rest_of(Stream(read)) == []
+
+
+async def nothing() -> dict[str, object]:
+    return {"type": "http.request"}
+
+
+async def test_a_client_has_so_many_places_and_gives_them_back() -> None:
+    streams = Streams({"user": 2})
+    req, told = Request(testing.create_scope(), nothing), []
+
+    async def follow(*who: str) -> Stream:
+        stream = Stream(silence)
+        stream.on_close(lambda: told.append(who))
+        await streams.answer(req, Response(), stream, (who[0], who[1]), None)
+        return stream
+
+    first, _ = await follow("user", "ann"), await follow("user", "ann")
+    with pytest.raises(ProblemError, match="2 streams are open already") as refused:
+        await follow("user", "ann")
+    assert (refused.value.code, refused.value.headers["Retry-After"]) == ("rate_limited", "15")
+    assert told == [("user", "ann")], "what was refused is closed"
+    await follow("user", "bob")
+    for _ in range(3):
+        await follow("address", "::1")
+    await first.close()
+    await first.close()
+    await follow("user", "ann")
+    with pytest.raises(ProblemError):
+        await follow("user", "ann")
 
 
 async def test_all_are_let_go_when_the_process_stops_and_each_is_closed_once() -> None:
