@@ -27,7 +27,7 @@ _TICKET = """
 """
 _ON_SALE = f"""
     {_TICKETS}
-    WHERE status = 'on_sale'
+    WHERE status = 'on_sale' AND (event->>'ends_at')::timestamptz > now()
       AND (starts_at, ticket_id) > (%(after_at)s::timestamptz, %(after_id)s::uuid)
       AND starts_at >= %(from)s::timestamptz AND starts_at <= %(to)s::timestamptz
       AND (title || ' ' || coalesce(event ->> 'title', '')) ILIKE ALL (%(words)s::text[])

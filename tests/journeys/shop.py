@@ -156,8 +156,8 @@ def ticket_form(other: Mapping[str, object]) -> Json:
         "ticket_type": "GA",
         "event": {
             "title": "A concert",
-            "starts_at": "2027-01-01T20:00:00Z",
-            "ends_at": "2027-01-01T22:00:00Z",
+            "starts_at": "2037-01-01T20:00:00Z",
+            "ends_at": "2037-01-01T22:00:00Z",
         },
         **other,
     }

@@ -125,7 +125,7 @@ class Town(Bags):
     def offer(self, **fixed: Any) -> UUID:  # noqa: ANN401  # The command's fields.
         """Put a ticket on sale; what is not given is left to chance."""
         price, currency = self.random.choice(PRICES)
-        starts = datetime(2027, 1, 1, 20, tzinfo=UTC)
+        starts = datetime(2037, 1, 1, 20, tzinfo=UTC)
         told: dict[str, Any] = {
             "title": "A concert",
             "price": Decimal(price),

@@ -206,6 +206,8 @@ class Ticket:
             raise Refusal("event_cancelled", "The event was cancelled.")
         if self.status != "on_sale":
             raise Refusal("not_on_sale", "The ticket is not on sale.")
+        if self.event.ends_at <= now:
+            raise Refusal("not_on_sale", "The event is over.")
         if held_by_user + quantity > self.max_per_user:
             raise Refusal(
                 "limit_exceeded",

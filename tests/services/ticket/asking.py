@@ -18,7 +18,7 @@ from tests.driven import Driven, mongo
 from tests.unit.view.samples import Sale
 
 Row = dict[str, Any]
-STARTS = datetime(2027, 1, 1, 20, tzinfo=UTC)
+STARTS = datetime(2037, 1, 1, 20, tzinfo=UTC)
 
 
 def offer(

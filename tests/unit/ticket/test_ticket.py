@@ -134,6 +134,14 @@ def test_only_what_is_on_sale_is_held(status: Any) -> None:  # noqa: ANN401  # A
         replace(_create(), status=status).hold(1, held_by_user=0, now=NOW)
 
 
+def test_nothing_is_sold_of_an_event_that_is_over() -> None:
+    ticket = _create().hold(1, held_by_user=0, now=EVENT.ends_at - timedelta(microseconds=1))
+    with pytest.raises(Refusal, match=r"not_on_sale.*over"):
+        ticket.hold(1, held_by_user=1, now=EVENT.ends_at)
+    later = _edit(ticket, event=replace(EVENT, ends_at=EVENT.ends_at + timedelta(days=7)))
+    assert later.hold(1, held_by_user=1, now=EVENT.ends_at).reserved == 2
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 5)), max_size=20))
 def test_no_order_of_holds_breaks_quota_or_limit(asked: list[tuple[str, int]]) -> None:
     ticket, held = _create(quota=10, max_per_user=4), dict.fromkeys("abc", 0)
