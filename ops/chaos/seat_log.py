@@ -26,7 +26,8 @@ _MOVES = {
     "BLOCKED": {"AVAILABLE"},
 }
 _SKEW = timedelta(seconds=1)
-"""Between a decision and the moment at which it was written, at most."""
+"""Between a decision and the moment at which it was written, at most: who asks for what is taken is
+refused without any lock, and the seat may come free before that is written."""
 
 
 @dataclass
@@ -52,6 +53,8 @@ class SeatLog:
     changes: int = 0
     refusals: int = 0
     wrong: list[str] = field(default_factory=list)
+    _past: dict[str, list[tuple[datetime, _Seat]]] = field(default_factory=dict)
+    """What each seat was, and until when."""
 
     @classmethod
     def of(cls, stores: Stores, plan_id: str) -> "SeatLog":
@@ -78,7 +81,8 @@ class SeatLog:
             self.wrong.append(f"a refusal of {at} names no seat")
         for seat_id in data["seat_ids"] or ():
             seat = self.seats.get(seat_id, _Seat())
-            if not seat.taken_from(user_id, at - _SKEW):
+            before = [was for until, was in self._past.get(seat_id, ()) if until >= at - _SKEW]
+            if not any(each.taken_from(user_id, at - _SKEW) for each in (seat, *before)):
                 self.wrong.append(f"seat {seat_id} was refused at {at}, and it was {seat}")
 
     def _change(self, data: dict[str, Any], user_id: str, at: datetime) -> None:
@@ -98,6 +102,7 @@ class SeatLog:
             self.changes += 1
             self.wrong += [f"seat {seat_id} at {at}: {why}" for why in _faults(before, after, at)]
             self.seats[seat_id] = after
+            self._past.setdefault(seat_id, []).append((at, before))
 
 
 def _faults(before: _Seat, after: _Seat, at: datetime) -> Iterator[str]:

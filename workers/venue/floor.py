@@ -211,6 +211,10 @@ class Floor:
         if not plan_ids:
             return
         self.plans = plan_store.lock(self.db, plan_ids)
+        # What was taken before the wait for a plan's row may be free behind it.
+        self._forget_hopeless(causes, plan_ids)
+        needed = [cause for cause in causes if cause.id not in self.hopeless]
+        batch = [cause.data for cause in needed]
         named = [each.seat_ids or [] for each in batch if isinstance(each, _SEATS)]
         named += [[i.seat_id for i in each.items if i.seat_id] for each in known]
         if any(named):
@@ -222,6 +226,11 @@ class Floor:
             self._read_areas = {a.section_id: a.revision for a in self.areas.values()}
         if holds := sum(isinstance(each, HoldSeats) for each in batch):
             self._generations = seat_store.generations(self.db, holds)
+
+    def _forget_hopeless(self, causes: Sequence[Envelope], plan_ids: Collection[UUID]) -> None:
+        for cause in causes:
+            if isinstance(cause.data, HoldSeats) and cause.data.plan_id in plan_ids:
+                self.hopeless.pop(cause.id, None)
 
     def _without_hopeless(self, causes: Sequence[Envelope]) -> list[Envelope]:
         """Leave out holds of what others have: Redis says so, and PostgreSQL without a lock."""

@@ -1,6 +1,7 @@
 """Holds: all or none, for a while, and right whatever becomes of Redis."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,11 +18,22 @@ from schemas.venue import (
     SeatsRefused,
     SeatsReserved,
 )
+from tests.bus.system import until
 from tests.driven import Said, message_of, postgres
 from tests.services.venue.selling import Asking, Sold, Venues, place, stalls
 from workers.venue import floor
 from workers.venue.holds import Claims, key_of
 from workers.venue.service import stores
+
+_WAITS = (
+    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'foyer venue'"
+    " AND wait_event_type = 'Lock'"
+)
+_FREED = (
+    "UPDATE seats SET status = 'AVAILABLE', held_by = NULL, held_until = NULL,"
+    " hold_started_at = NULL, hold_generation = NULL, hold_party = NULL, armed_at = NULL,"
+    " revision = revision + 1 WHERE id = %s"
+)
 
 
 @pytest.fixture
@@ -336,6 +348,26 @@ def test_a_taken_seat_is_refused_without_a_lock_when_redis_says_so(sold: Sold) -
     with postgres("venue").connect() as rival, rival.transaction():
         rival.execute("SELECT FROM seating_plans WHERE id = %s FOR UPDATE", [sold.plan_id])
         assert sold.hold(uuid4(), 0, 1).one(SeatsRefused).seat_ids == [sold.seats[0]]
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_waits_for_a_plan_decides_on_what_is_so_afterwards(sold: Sold) -> None:
+    """Beside a hold that has to wait, one that seemed hopeless before is looked at again."""
+    ada, bob, cleo = uuid4(), uuid4(), uuid4()
+    sold.hold(ada, 0)
+    batch = [message_of(sold.holding(seat), user_id=user) for seat, user in ((0, bob), (1, cleo))]
+    venue = postgres("venue")
+    with venue.connect() as rival, venue.connect() as onlooker, ThreadPoolExecutor(1) as pool:
+        with rival.transaction():
+            rival.execute("SELECT FROM seating_plans WHERE id = %s FOR UPDATE", [sold.plan_id])
+            answer = pool.submit(sold.venues.hear, *batch)
+            until(lambda: onlooker.execute(_WAITS).fetchone())
+            rival.execute(_FREED, [sold.seats[0]])
+        said = answer.result(20)
+    assert {each.user_id for each in said.envelopes if isinstance(each.data, SeatsHeld)} == {
+        bob,
+        cleo,
+    }
 
 
 def test_a_redis_that_lost_everything_makes_nothing_wrong(sold: Sold, admin: redis.Redis) -> None:

@@ -78,7 +78,12 @@ def test_an_untrue_refusal_is_seen() -> None:
     assert wrong(refused(BEN))
     assert wrong(held(ANNA, 2), refused(ANNA, SEAT))
     assert wrong(held(ANNA, 2), refused(BEN, SEAT, after_sec=20))
-    assert wrong(held(ANNA, 2), said("freed", ANNA, 3), refused(BEN, SEAT))
+    assert wrong(held(ANNA, 2), said("freed", ANNA, 3), refused(BEN, SEAT, after_sec=2))
+    assert wrong(held(ANNA, 2), said("freed", ANNA, 3), refused(ANNA, SEAT))
+
+
+def test_a_refusal_is_true_although_the_seat_came_free_before_it_was_written() -> None:
+    assert not wrong(held(ANNA, 2), said("freed", ANNA, 3), refused(BEN, SEAT))
 
 
 def test_a_change_that_was_lost_is_seen() -> None:
