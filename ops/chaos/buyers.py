@@ -10,7 +10,8 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,20 @@ _WANTED = (6, 2, 2)
 _LONGEST_PAUSE_SEC = 8
 _PASSWORD = "correct horse battery"  # noqa: S105  # Of users that live as long as the test.
 _AGAIN = {429, 502, 503, 504}
+_CLIENTS = 32
+
+
+@asynccontextmanager
+async def clients() -> AsyncIterator[Sequence[httpx.AsyncClient]]:
+    """Open what buyers share: several, for what one costs a request grows with its connections."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=10)
+    async with AsyncExitStack() as opened:
+        yield [
+            await opened.enter_async_context(
+                httpx.AsyncClient(timeout=30, limits=limits, verify=False)  # noqa: S501  # Plain HTTP.
+            )
+            for _ in range(_CLIENTS)
+        ]
 
 
 @dataclass

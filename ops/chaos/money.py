@@ -7,11 +7,12 @@ some never. Every order that a buyer has paid ends confirmed, is captured exactl
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
-from ops.chaos.buyers import Crowd
+from ops.chaos.buyers import Crowd, clients
 from ops.chaos.judge import Verdict, judge
 from ops.local.stack import Stack
 from ops.stores import Stores, settings
@@ -113,13 +114,12 @@ def money(stack: Stack, plan: Money) -> Paid:
 
 async def _sell(stack: Stack, crowd: Crowd, plan: Money) -> float:
     """Have everybody come and pay; return when the first one came."""
-    limits = httpx.Limits(max_connections=500, max_keepalive_connections=100)
-    async with httpx.AsyncClient(timeout=30, limits=limits) as http:
-        await crowd.open(http, _BUYERS, [1_000_000])
+    async with clients() as opened:
+        await crowd.open(opened[0], _BUYERS, [1_000_000])
         misbehave(stack, plan.faults)
         began = time.monotonic()
         try:
-            shopping = await arrive(crowd, http, plan.orders, plan.orders_per_sec)
+            shopping = await arrive(crowd, opened, plan.orders, plan.orders_per_sec)
             await asyncio.wait(shopping, timeout=_BUYERS_FINISH_WITHIN_SEC)
         finally:
             misbehave(stack, {})
@@ -127,14 +127,15 @@ async def _sell(stack: Stack, crowd: Crowd, plan: Money) -> float:
 
 
 async def arrive(
-    crowd: Crowd, http: httpx.AsyncClient, orders: int, orders_per_sec: float
+    crowd: Crowd, opened: Sequence[httpx.AsyncClient], orders: int, orders_per_sec: float
 ) -> set["asyncio.Task[None]"]:
     """Send buyers who pay, at a steady pace; return them all."""
     shopping: set[asyncio.Task[None]] = set()
     began = time.monotonic()
     for number in range(orders):
         await asyncio.sleep(max(0.0, began + number / orders_per_sec - time.monotonic()))
-        shopping.add(asyncio.create_task(crowd.shop(http, "pay")))
+        buyer = crowd.shop(opened[number % len(opened)], "pay")
+        shopping.add(asyncio.create_task(buyer))
     return shopping
 
 

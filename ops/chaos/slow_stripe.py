@@ -8,7 +8,7 @@ import asyncio
 import multiprocessing
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from ops.chaos.buyers import Crowd
+from ops.chaos.buyers import Crowd, clients
 from ops.chaos.judge import Verdict, judge
 from ops.chaos.money import arrive, misbehave, percentiles
 from ops.house import House, build
@@ -28,7 +28,7 @@ CAPTURED_WITHIN_SEC = 20.0
 TIMES_BASELINE = 2.0
 _SLOW_KINDS = ("create_intent", "retrieve_intent", "capture", "cancel")
 _BUYERS = 10
-_PAUSE_SEC = {"read": 0.25, "hold": 0.25, "sign in": 4}
+_PAUSE_SEC = {"read": 0.1, "hold": 0.25, "sign in": 4}
 """Between two of each; an address may sign in twenty times a minute."""
 _FINISH_WITHIN_SEC = 120
 _WELL, _AGAIN = 300, {429, 503}
@@ -99,16 +99,15 @@ async def _sell(stack: Stack, slowed: Slowed) -> float:
     """Sell in both halves; return since when Stripe was slow, as seconds since the epoch."""
     plan, crowd = slowed.plan, slowed.crowd
     orders = int(plan.seconds * plan.orders_per_sec)
-    limits = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
-    async with httpx.AsyncClient(timeout=60, limits=limits) as http:
-        await crowd.open(http, _BUYERS, [1_000_000])
+    async with clients() as opened:
+        await crowd.open(opened[0], _BUYERS, [1_000_000])
         visitor = await _Visitor.arrive(stack, crowd.tickets[0])
-        shopping, slowed.before_ms = await _measured(visitor, crowd, http, orders, plan)
+        shopping, slowed.before_ms = await _measured(visitor, crowd, opened, orders, plan)
         await asyncio.wait(shopping, timeout=_FINISH_WITHIN_SEC)
         slow_since = time.time()
         misbehave(stack, {"delay_ms": dict.fromkeys(_SLOW_KINDS, plan.answers_in_sec * 1000)})
         try:
-            shopping, slowed.slow_ms = await _measured(visitor, crowd, http, orders, plan)
+            shopping, slowed.slow_ms = await _measured(visitor, crowd, opened, orders, plan)
             await asyncio.wait(shopping, timeout=_FINISH_WITHIN_SEC)
         finally:
             misbehave(stack, {})
@@ -116,7 +115,7 @@ async def _sell(stack: Stack, slowed: Slowed) -> float:
 
 
 async def _measured(
-    visitor: "_Visitor", crowd: Crowd, http: httpx.AsyncClient, orders: int, plan: Slow
+    visitor: "_Visitor", crowd: Crowd, opened: Sequence[httpx.AsyncClient], orders: int, plan: Slow
 ) -> tuple[set["asyncio.Task[None]"], dict[str, dict[str, float]]]:
     """Have buyers come, and a visitor do everything else all the while.
 
@@ -127,7 +126,7 @@ async def _measured(
     with ProcessPoolExecutor(1, mp_context=alone) as pool:
         loop = asyncio.get_running_loop()
         visiting = loop.run_in_executor(pool, visitor.visit, plan.seconds)
-        shopping = await arrive(crowd, http, orders, plan.orders_per_sec)
+        shopping = await arrive(crowd, opened, orders, plan.orders_per_sec)
         took = await visiting
     return shopping, {name: percentiles(sorted(values)) for name, values in took.items()}
 

@@ -12,13 +12,12 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import httpx
 
 from ops.chaos.accounts import Accounts, accounts
-from ops.chaos.buyers import Crowd, Plan
+from ops.chaos.buyers import Crowd, Plan, clients
 from ops.chaos.faults import KINDS, Faults, Kind
 from ops.chaos.judge import Verdict, judge
 from ops.local.stack import Stack
@@ -26,8 +25,6 @@ from ops.stores import Stores, settings
 
 _BUYERS = 20
 _MOST_UNDER_WAY = 3000
-_CLIENTS = 32
-"""Buyers share clients: what one of those does for a request grows with its connections."""
 _PATIENCE_SEC = 240
 """A fault and its backlog take less."""
 _PLANS: dict[Plan, int] = {"pay": 45, "decline": 10, "cancel": 20, "leave": 25}
@@ -132,13 +129,12 @@ def soak(stack: Stack, plan: Soak) -> Soaked:
 async def _sell(soaked: Soaked, faults: Faults) -> float:
     """Have buyers come while something fails; return when the last fault was over."""
     plan, crowd = soaked.plan, soaked.crowd
-    async with AsyncExitStack() as opened:
-        clients = [await opened.enter_async_context(_client()) for _ in range(_CLIENTS)]
+    async with clients() as opened:
         asked = plan.seconds * plan.orders_per_sec * 2 * _WANTED[2] / 100
         few = max(3, int(asked * _SOLD_OUT_SHARE))
-        await crowd.open(clients[0], _BUYERS, [_MANY, _MANY, few], free=_MANY)
+        await crowd.open(opened[0], _BUYERS, [_MANY, _MANY, few], free=_MANY)
         disturbing = asyncio.create_task(asyncio.to_thread(_disturb, faults, plan))
-        shopping = await _arrive(soaked, clients)
+        shopping = await _arrive(soaked, opened)
         await disturbing
         ended = time.monotonic()
         if shopping:
@@ -148,14 +144,7 @@ async def _sell(soaked: Soaked, faults: Faults) -> float:
     return ended
 
 
-def _client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=10)
-    return httpx.AsyncClient(timeout=30, limits=limits, verify=False)  # noqa: S501  # Plain HTTP.
-
-
-async def _arrive(
-    soaked: Soaked, clients: Sequence[httpx.AsyncClient]
-) -> set["asyncio.Task[None]"]:
+async def _arrive(soaked: Soaked, opened: Sequence[httpx.AsyncClient]) -> set["asyncio.Task[None]"]:
     """Send the buyers; return those who are still at it when all have come."""
     plan = soaked.plan
     shopping: set[asyncio.Task[None]] = set()
@@ -168,7 +157,7 @@ async def _arrive(
             if len(shopping) >= _MOST_UNDER_WAY:
                 soaked.stayed_away += 1
                 continue
-            buyer = asyncio.create_task(soaked.crowd.shop(clients[number % len(clients)]))
+            buyer = asyncio.create_task(soaked.crowd.shop(opened[number % len(opened)]))
             shopping.add(buyer)
             buyer.add_done_callback(shopping.discard)
         come = due
