@@ -112,6 +112,28 @@ def test_a_paid_order_is_captured_then_settled() -> None:
     assert confirmed.settle(LATER).step == "settled"
 
 
+def test_what_is_asked_for_again_has_a_timer_of_its_own() -> None:
+    expired = _held(_placed()).end_at_deadline(LATER)
+    again = expired.retake(LATER, LIFETIMES)
+    assert (again.arm, again.deadline) == (expired.arm + 1, LATER + LIFETIMES.pending)
+    assert again.awaits(again.order_version)
+    assert not expired.awaits(again.order_version)
+
+
+@pytest.mark.parametrize("voided", [True, False])
+def test_what_is_cancelled_is_released_and_stays_voided(*, voided: bool) -> None:
+    held = _held(_placed())
+    ended = (held.void(LATER) if voided else held).cancel("sold_out", LATER)
+    assert ended.step == ("voided" if voided else "settled")
+    assert ended.released_version == ended.order_version
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "EXPIRED"])
+def test_a_free_order_that_has_ended_is_not_cancelled_again(status: OrderStatus) -> None:
+    with pytest.raises(Refusal, match="order_not_cancellable"):
+        _placed(status=status, total_amount=Decimal(0)).cancel_for_buyer(LATER)
+
+
 @pytest.mark.parametrize("status", ["CONFIRMED", "CANCELLED", "EXPIRED"])
 def test_what_has_ended_or_is_paid_is_not_the_buyers_to_cancel(status: OrderStatus) -> None:
     order = _placed(status=status, total_amount=Decimal(10))

@@ -87,12 +87,25 @@ def test_what_is_under_way_or_gone_is_not_asked_for_again() -> None:
         {"amount": Decimal("1E+30")},
         {"item_ids": []},
         {"item_ids": [uuid4()]},
-        {"amount": Decimal(1), "item_ids": [uuid4()]},
     ],
 )
 def test_what_does_not_fit_is_refused(told: dict[str, Any]) -> None:
     with pytest.raises(Refusal, match="invalid_request"):
         _asked(_order(), **told)
+
+
+def test_it_is_an_amount_or_items_and_not_both() -> None:
+    order = _order()
+    with pytest.raises(Refusal, match="invalid_request"):
+        _asked(order, amount=Decimal(1), item_ids=_ids(order, 0))
+    assert _asked(order, item_ids=_ids(order, 0, 1, 2)).amount == Decimal("30.00")
+
+
+def test_what_a_bank_sent_back_of_an_ended_order_is_an_amount() -> None:
+    ended = _order(status="CANCELLED", payment_version=6, refunded_amount=Decimal("25.00"))
+    assert _asked(ended).amount == Decimal("5.00")
+    with pytest.raises(Refusal, match="refunded"):
+        _asked(ended, item_ids=_ids(ended, 0))
 
 
 def test_an_item_named_twice_or_for_nothing_is_refused() -> None:
@@ -160,6 +173,23 @@ def test_the_last_of_the_money_ends_it_and_only_what_is_kept_stays(*, keep: bool
     assert (ended.status, ended.cancel_reason) == ("CANCELLED", "refunded")
     rest = "kept" if keep else "back"
     assert _marks(ended.items) == ["kept", rest, rest]
+    assert ended.released_version == ended.order_version
+
+
+def test_the_last_of_the_money_by_items_keeps_those_alone() -> None:
+    order = _order()
+    first, last = _done("10.00", *_ids(order, 0)), _done("20.00", *_ids(order, 1), keep=True)
+    ended = order.refunded(_told(order, 6, "30.00", first, last), NOW)
+    assert (ended.status, _marks(ended.items)) == ("CANCELLED", ["back", "kept", "back"])
+
+
+def test_what_gives_stock_back_is_a_release_and_what_does_not_is_none() -> None:
+    order = _order()
+    for done in (_done("3.00"), _done("10.00", *_ids(order, 0), keep=True)):
+        after = order.refunded(_told(order, 5, str(done.amount), done), NOW)
+        assert after.released_version == order.released_version
+    item = order.refunded(_told(order, 5, "10.00", _done("10.00", *_ids(order, 0))), NOW)
+    assert item.released_version == item.order_version
 
 
 def test_only_the_newest_counts() -> None:
@@ -168,6 +198,7 @@ def test_only_the_newest_counts() -> None:
     newer = order.refunded(_told(order, 7, "13.00", first, second), NOW)
     assert (newer.refunded_amount, _marks(newer.items)) == (Decimal("13.00"), ["back", "-", "-"])
     assert newer.refunded(_told(order, 6, "10.00", first), NOW) is newer
+    assert newer.refunded(_told(order, 7, "10.00", first), NOW) is newer
     bounced = replace(second, status="FAILED")
     after = newer.refunded(_told(order, 8, "10.00", first, bounced), NOW)
     assert (after.refunded_amount, refund.left(after, [])) == (Decimal("10.00"), Decimal("20.00"))
