@@ -52,6 +52,7 @@ def test_its_plan_puts_it_on_sale_and_takes_it_off() -> None:
     assert (opened.version, opened.revision) == (1, 2)
     closed = opened.deactivated(plan.turned(PlanDeactivated, 4), NOW)
     assert closed.status == "closed"
+    assert closed.deactivated(plan.turned(PlanDeactivated, 4), NOW) is closed
     again = closed.activated(plan.turned(PlanActivated, 5, sellable=18), NOW)
     assert (again.status, again.quota) == ("on_sale", 18)
 
@@ -101,7 +102,7 @@ def test_an_edit_does_not_touch_a_seated_quota_nor_open_what_its_plan_closed() -
     ticket = _ticket()
     plan = Planning(ticket.ticket_id)
     ticket = ticket.activated(plan.turned(PlanActivated, 2), NOW)
-    for changes, code in (({"quota": 5}, "invalid_request"), ({"currency": "JPY"}, "invalid")):
+    for changes, code in (({"quota": 5}, "invalid_request"), ({"currency": "USD"}, "invalid")):
         edit = EditTicket(ticket_id=ticket.ticket_id, version=1, **changes)
         with pytest.raises(Refusal, match=code):
             ticket.edit(edit, by=OWNER, now=NOW)
@@ -125,6 +126,8 @@ def test_a_cancelled_event_stays_so() -> None:
     assert cancelled.deactivated(plan.turned(PlanDeactivated, 3), NOW).status == "cancelled"
     with pytest.raises(Refusal, match="event_cancelled"):
         cancelled.hold(1, held_by_user=0, now=NOW)
+    called_off = ticket.activated(plan.turned(PlanActivated, 2), NOW).cancel(by=OWNER, now=NOW)
+    assert called_off.deactivated(plan.turned(PlanDeactivated, 3), NOW).status == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,11 @@ def test_the_currency_is_kept_once_something_is_sold() -> None:
         _edit(_create(price=Decimal(3)).hold(1, held_by_user=0, now=NOW), currency="JPY")
 
 
+def test_a_ticket_without_seats_needs_a_quota() -> None:
+    with pytest.raises(Refusal, match=r"invalid_request.*needs a quota"):
+        _create(quota=None)
+
+
 def test_what_is_over_stays_over() -> None:
     with pytest.raises(Refusal, match="not_on_sale"):
         _edit(replace(_create(), status="closed"), status="on_sale")
