@@ -1,10 +1,11 @@
 """gunicorn's own part of the answers and of the log, made like ours.
 
 gunicorn refuses by itself what is no HTTP, and logs in its own format; when it stops, it waits for
-connections on which nobody asks anything, and for streams that never end; and it keeps a peer that
-takes nothing for ever. It also has the kernel keep no more than a hundred connections that wait to
-be taken, whatever its `backlog` says: in a crowd the others are reset. These are put right here, in
-the places that gunicorn 27 has for them.
+connections on which nobody asks anything, and for streams that never end; it keeps a peer that
+takes nothing for ever; and when it answers before a body has come whole, it closes the connection
+without a word, which the next request on it meets. It also has the kernel keep no more than a
+hundred connections that wait to be taken, whatever its `backlog` says: in a crowd the others are
+reset. These are put right here, in the places that gunicorn 27 has for them.
 """
 
 import logging
@@ -52,6 +53,12 @@ class EdgeProtocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         if self._awaiting_request and not self._finishing_calls:
             self._close_transport()
             self._request_ready.set()
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:  # noqa: ANN401, FBT001
+        """Say so to whoever is answered while still sending: gunicorn would close in silence."""
+        receiver = self._body_receiver
+        sending = receiver is not None and not receiver._complete  # noqa: SLF001  # As gunicorn asks.
+        return sending or super()._will_close(request, response_requires_close)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:  # noqa: ANN401
         known = HTTPStatus(status)

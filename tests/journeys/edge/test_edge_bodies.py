@@ -1,6 +1,7 @@
 """Bodies: strict JSON, the right shapes, a place for each fault, and nothing that breaks it."""
 
 import json
+import socket
 import uuid
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.journeys.edge.parts import check_problem, key, order
+from tests.journeys.edge.parts import EdgeProcess, check_problem, key, order
 
 pytestmark = [pytest.mark.stack, pytest.mark.filterwarnings("ignore:EdDSA is deprecated")]
 JSON = {"Content-Type": "application/json"}
@@ -93,6 +94,22 @@ def test_a_body_of_more_than_64_kib_is_413_however_it_is_sent(buyer: httpx.Clien
     chunks = (body[at : at + 8192] for at in range(0, len(body), 8192))
     answer = buyer.post("/v1/orders", content=chunks, headers=JSON | key())
     check_problem(answer, 413, "too_large")
+
+
+def test_who_is_refused_while_sending_is_told_that_the_connection_ends(edge: EdgeProcess) -> None:
+    head = b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=15) as sending:
+        sending.sendall(head + b"Content-Length: 900000\r\n\r\n{")
+        answer = b"".join(iter(lambda: sending.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+def test_who_was_heard_to_the_end_keeps_the_connection(client: httpx.Client) -> None:
+    for _ in range(2):
+        answer = client.post("/v1/users", content=b"{", headers=JSON)
+        check_problem(answer, 400, "malformed")
+        assert answer.headers.get("connection") != "close"
 
 
 def test_a_body_of_64_kib_is_read(buyer: httpx.Client) -> None:
