@@ -56,11 +56,14 @@ def read_most(text: str) -> Most:
     Raises:
         ValueError: it is neither.
     """
-    most = {kind: int(limit) for kind, limit in _read_pairs(text, STREAM_KINDS)}
-    if any(each < 1 for each in most.values()):
-        msg = "Fewer than one stream is none; that is not for a client's sake."
+    return {kind: _read_count(limit) for kind, limit in _read_pairs(text, STREAM_KINDS)}
+
+
+def _read_count(text: str) -> int:
+    if not (text.strip().isascii() and text.strip().isdecimal() and int(text) > 0):
+        msg = f"{text.strip()!r} is no whole number of at least 1; `off` sets no limit."
         raise ValueError(msg)
-    return most
+    return int(text)
 
 
 def _read_pairs(text: str, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
